@@ -172,7 +172,7 @@ far_hours_has (const FarHours *hours, gint64 wall_us, gint64 length_us)
   for (gint64 at = wall_us; at < wall_us + length_us; at += minute_us)
     if (!hours_instant (hours, at))
       return FALSE;
-  /* the last instant is the one before the end: "until 18:00" may end at 18:00 */
+  /* The last instant is the one before the end: "until 18:00" may end at 18:00. */
   return hours_instant (hours, length_us > 0 ? wall_us + length_us - 1 : wall_us);
 }
 

@@ -96,7 +96,7 @@ front_principal (const FarPrincipal *principal, const char *from)
                                          (const char *const *) principal->groups, from);
 
   now->until_us = principal->until_us;
-  /* a request is no new login: what ends the person's logins ends this one */
+  /* A request is no new login: what ends the person's logins ends this one. */
   now->since_us = principal->since_us;
   return now;
 }

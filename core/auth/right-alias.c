@@ -66,7 +66,7 @@ far_right_alias (gconstpointer owner, const char *object, const char *const *nam
   }
 }
 
-/* name, then what stands below the object. */
+/* Name, then what stands below the object. */
 static GStrv
 also_parts (const char *name, const char *below)
 {

@@ -108,7 +108,7 @@ far_right_may_give (const FarPrincipal *principal, const char *group)
     if (strcmp (row->who, who) != 0 || row_ended (row))
       continue;
     any = TRUE;
-    /* a group of terminals has the same kind of name: who manages that one must not get power by it */
+    /* A group of terminals has the same kind of name: who manages that one must not get power by it. */
     if ((!managed || row_is_power (row)) && !covers (principal, row))
       return FALSE;
   }

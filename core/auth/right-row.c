@@ -298,8 +298,8 @@ far_right_row_shows (const FarRightRow *row, const FarPrincipal *principal, gboo
 {
   if (!far_right_row_is_for (row, principal, via_node) || (row->until_us != 0 && wall_us >= row->until_us))
     return FAR_SHOWS_NOTHING;
-  /* the right to see is itself bound to address and hours; another right shows its object always, so that a
-   * refusal can be read */
+  /* The right to see is itself bound to address and hours; another right shows its object always, so that a
+   * refusal can be read. */
   if (row->action == FAR_ACTION_SEE && (!row_address_ok (row, principal->from) ||
                                         (row->hours != NULL && !far_hours_has (row->hours, wall_us, 0))))
     return FAR_SHOWS_NOTHING;

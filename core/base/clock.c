@@ -33,7 +33,7 @@ typedef struct {
   gint64 told_us;    /* atomic: wall time at boottime 0, as a node that is trusted has told; NOT_TOLD */
   gint64 told_at_us; /* atomic: boottime at which it did */
   gint64 floor_us;   /* atomic: as told_us for the earliest time it can be; NOT_TOLD */
-  /* atomic: the same for what was told when this node last ran, which may have been wrong; NOT_TOLD */
+  /* atomic: the same for what was told when this node last ran, which may have been wrong; NOT_TOLD. */
   gint64 kept_us;
 } DayClock;
 
@@ -131,7 +131,7 @@ far_clock_wall_us (void)
 
   if (told == NOT_TOLD)
     return MAX (system, clock_earliest (boot));
-  /* the kernel is asked only where its answer matters */
+  /* The kernel is asked only where its answer matters. */
   return far_clock_system_counts (system - told, ago, ago > FAR_CLOCK_STALE_US && clock_is_synchronised ())
              ? system
              : told;
@@ -278,7 +278,7 @@ far_clock_advance (gint64 us)
   if (!clock->test || us < 0)
     return FALSE;
   __atomic_add_fetch (&clock->offset_us, us, __ATOMIC_SEQ_CST);
-  /* under the lock, so that a heap that goes away waits for a hook that runs: hooks only post */
+  /* Under the lock, so that a heap that goes away waits for a hook that runs: hooks only post. */
   g_mutex_lock (&clock->lock);
   for (guint i = 0; i < clock->hooks->len; i++) {
     const Hook *entry = &g_array_index (clock->hooks, Hook, i);

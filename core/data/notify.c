@@ -110,7 +110,7 @@ notifier_again (gpointer data)
   notifier_next (queue);
 }
 
-/* 1 s, 4 s, 16 s … 10 min */
+/* 1 s, 4 s, 16 s … 10 min. */
 static void
 notifier_failed (NotifierQueue *queue, FarInstance *at, const GError *error)
 {
@@ -172,7 +172,7 @@ notifier_add (FarInstance *at, FarEventCopy *copy)
   NotifierQueue *queue = notifier_queue (at->head.path);
 
   if (g_queue_get_length (&queue->waiting) >= FAR_EVENT_QUEUE_MAX) {
-    /* not the first one: it may be under way */
+    /* Not the first one: it may be under way. */
     far_event_copy_unref (g_queue_pop_nth (&queue->waiting, 1));
     far_count ("events that a notifier did not take", 1);
     far_log_limited (at, "full",

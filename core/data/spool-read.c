@@ -70,7 +70,7 @@ next_segment (FarSpoolReader *self, GArray *found)
       self->segment = segment;
       return TRUE;
     }
-    /* it went meanwhile, or its head is damaged: as if it were not there */
+    /* It went meanwhile, or its head is damaged: as if it were not there. */
     for (guint i = 0; i < found->len; i++)
       if (g_array_index (found, guint64, i) == first)
         g_array_remove_index (found, i);

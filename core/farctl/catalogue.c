@@ -36,7 +36,7 @@ mo_number (Mo *mo, gsize at)
   return mo->swapped ? GUINT32_SWAP_LE_BE (number) : number;
 }
 
-/* size bytes that a NUL follows. */
+/* `size` bytes that a NUL follows. */
 static char *
 mo_text (Mo *mo, gsize at, gsize size)
 {

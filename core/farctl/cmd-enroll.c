@@ -26,7 +26,8 @@
 
 typedef struct {
   char *node, *state, *keys, *ca;
-  /* the node's keys so far, which those in `keys` replace when a certificate is there for them; NULL: none */
+  /* The node's keys so far, which those in `keys` replace when a certificate is there for them; NULL: none.
+   */
   char *old_keys;
   CtlOwner owner; /* of the state folder, who does what is done in it */
 } EnrollNode;
@@ -406,7 +407,7 @@ static int
 enroll_run (Ctl *ctl, const EnrollNode *at, const char *fleet, json_t *body, gint64 wait_us)
 {
   gint64 until = far_clock_boottime_us () + wait_us;
-  /* its own request: it is one */
+  /* Its own request: it is one. */
   g_autofree char *keys = enroll_keys_hash (at->node, body, NULL), *said = NULL;
 
   while (TRUE) {

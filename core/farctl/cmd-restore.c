@@ -272,7 +272,7 @@ lock_state (Restore *restore, GError **error)
     return restore_failed (error, _ ("cannot make"), path);
   if (flock (restore->lock, LOCK_EX | LOCK_NB) == 0)
     return TRUE;
-  /* the one that waiting helps against */
+  /* The one that waiting helps against. */
   g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT, _ ("%s: is in use by a farwatchd; stop it first"),
                restore->state);
   return FALSE;

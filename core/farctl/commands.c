@@ -4,7 +4,7 @@
 
 #include "ctl.h"
 
-/* summary NULL: for farctl itself, not shown. */
+/* `summary` NULL: for farctl itself, not shown. */
 const CtlCommand ctl_commands[] = {
   { "status", "", N_ ("what runs at this node and what does not"), ctl_status, CTL_ANYWHERE },
   { "doctor", "", N_ ("look for what will cause trouble: clock, ports, limits, certificates"), ctl_doctor,

@@ -43,7 +43,7 @@ add_value (GPtrArray *to, const char *prefix, const char *front, json_t *value, 
       add_joined (to, prefix, front, json_string_value (one), behind);
 }
 
-/* field of each row of a list. */
+/* Field of each row of a list. */
 static void
 add_list (Ctl *ctl, const char *resource, const char *key, const char *field, const char *front,
           const char *behind, const char *prefix, GPtrArray *to)

@@ -243,7 +243,7 @@ connect_ask (Connect *connect, GError **error)
                               error);
   connect->watch = *connect->ctl;
   connect->watch.fd = -1;
-  /* forgotten by the one, if it ends, and not freed twice */
+  /* Forgotten by the one, if it ends, and not freed twice. */
   connect->watch.ticket = g_strdup (connect->ctl->ticket);
   resource = g_strconcat ("sessions/", connect->session, NULL);
   return ctl_watch (&connect->watch, resource, error) && ask_until_open (connect, error);

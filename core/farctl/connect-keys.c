@@ -168,14 +168,14 @@ keys_missing (Connect *connect, GError *why /* takes */, GError **error)
              connect->terminal);
     return TRUE;
   }
-  /* the cloud refuses what it does not know, and records it */
+  /* The cloud refuses what it does not know, and records it. */
   return connect->unknown || connect_unvouched (connect, cause->message, error);
 }
 
 static gboolean
 keys_fault (Connect *connect, gboolean wanted, GError *why /* takes */, GError **error)
 {
-  /* nothing shown, or nothing at hand to check it with, is one thing; a statement that is not right another
+  /* Nothing shown, or nothing at hand to check it with, is one thing; a statement that is not right another.
    */
   if (!wanted && (g_error_matches (why, FAR_ERROR, FAR_ERROR_NOT_FOUND) ||
                   g_error_matches (why, FAR_ERROR, FAR_ERROR_CONFIG)))

@@ -227,7 +227,7 @@ connect_by_stdio (Connect *connect)
   close (fd);
   if (end != JOIN_INTERRUPTED)
     connect_last_words (connect, end == JOIN_CUT ? LAST_WORDS_MS : 0);
-  /* it ended, but not by us */
+  /* It ended, but not by us. */
   return connect->over || (connect->trouble && end == JOIN_CUT) ? CTL_FAILED : CTL_OK;
 }
 
@@ -284,7 +284,7 @@ connect_do (Connect *connect, int argc, char **argv)
   if (connect->pipe && (connect_has_command (connect) || connect->listen_port >= 0))
     return ctl_usage (ctl, "%s",
                       _ ("'-' is for stdin and stdout: it goes with neither --listen nor a COMMAND"));
-  /* before the dialer's threads start: they inherit it, else a signal ends us with the session left open */
+  /* Before the dialer's threads start: they inherit it, else a signal ends us with the session left open. */
   connect_block_signals (connect);
   if (!connect_defaults (connect, &error))
     return ctl_fail (ctl, error);

@@ -103,8 +103,8 @@ static int
 dial_control (Ctl *ctl, GError **error)
 {
   const char *given = ctl->socket != NULL ? ctl->socket : g_getenv ("FARWATCH_SOCKET");
-  /* a terminal's comes last: where it stands beside a cloud server, farctl without --socket speaks to the
-   * cloud server; older ones have terminal.sock */
+  /* A terminal's comes last: where it stands beside a cloud server, farctl without --socket speaks to the
+   * cloud server; older ones have terminal.sock. */
   const char *const places[] = { given,
                                  FAR_RUN_DIR "/control.sock",
                                  FAR_STATE_DIR "/control.sock",

@@ -163,7 +163,7 @@ ctl_ask (Ctl *ctl, const char *method, const char *resource, json_t *body, GErro
   }
   request = link_request (ctl, method, resource, body);
   if (!link_send (ctl->fd, request, &unsent)) {
-    /* who was sent away reads why */
+    /* Who was sent away reads why. */
     g_autoptr (FarMessage) word = link_answer (ctl->fd, request->id, 0, error);
 
     if (word != NULL && error != NULL)

@@ -40,7 +40,7 @@ plot_x (const Plot *plot, double time)
 static int
 plot_y (const Plot *plot, double value)
 {
-  /* halves: the range of two large numbers may be none */
+  /* halves: the range of two large numbers may be none. */
   return plot_round ((plot->high / 2 - value / 2) / (plot->high / 2 - plot->low / 2) *
                      (plot->height * 4 - 1));
 }
@@ -65,7 +65,7 @@ plot_range (Plot *plot, const CtlPoint *points, guint n)
     plot->low = MIN (plot->low, points[i].value);
     plot->high = MAX (plot->high, points[i].value);
   }
-  /* a level curve, in the middle */
+  /* A level curve, in the middle. */
   if (plot->high / 2 - plot->low / 2 < 1e-12 * MAX (1, fabs (plot->high))) {
     plot->low -= MAX (1, fabs (plot->low) * 0.1);
     plot->high += MAX (1, fabs (plot->high) * 0.1);

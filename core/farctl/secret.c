@@ -47,7 +47,7 @@ secret_ask (const char *prompt, char *buffer, GError **error)
 {
   int fd = open ("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   struct termios before, quiet;
-  /* who is asked for a password may ask something back */
+  /* Who is asked for a password may ask something back. */
   g_autofree char *plain = far_sanitize_text (prompt, FALSE);
   gboolean good;
 

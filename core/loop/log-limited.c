@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
   GMutex lock;
   GHashTable *by_id; /* "path\nkind\nkey" → Complaint */
-  /* "path\nkind" → Kind; paths and kinds stand in the profile and the program, nobody makes them up */
+  /* "path\nkind" → Kind; paths and kinds stand in the profile and the program, nobody makes them up. */
   GHashTable *kinds;
 } Complaints;
 

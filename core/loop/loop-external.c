@@ -131,7 +131,7 @@ far_loop_external_free (FarLoop *loop)
   self->alarm->loop = NULL;
   g_mutex_unlock (&self->alarm->lock);
   tell_clock (self->alarm);
-  /* what is posted may still ask for the later: it goes after them, the alarm last */
+  /* What is posted may still ask for the later: it goes after them, the alarm last. */
   while (far_loop_run_posts (loop))
     ;
   g_clear_pointer (&loop->clock_later, far_deferred_free);

@@ -181,7 +181,7 @@ far_loop_io_free (FarLoop *loop)
     return;
   far_loop_post (loop, io_quit, loop);
   g_thread_join (loop->runner);
-  /* what is left runs here, and shall not be sent on to a thread that has ended */
+  /* What is left runs here, and shall not be sent on to a thread that has ended. */
   loop->thread = pthread_self ();
   while (far_loop_run_posts (loop)) /* work that frees what it was given must not be lost */
     ;

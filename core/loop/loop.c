@@ -70,7 +70,7 @@ void
 far_loop_post (FarLoop *loop, FarLoopFunc func, gpointer data)
 {
   FarPost post = { func, data, far_node_entered () };
-  /* main and I/O threads look at the queue before they sleep, so that their own thread needs no wake */
+  /* Main and I/O threads look at the queue before they sleep, so that their own thread needs no wake. */
   gboolean looks = loop->sort != FAR_LOOP_FOREIGN && far_loop_is_here (loop);
   g_mutex_lock (&loop->lock);
   g_array_append_val (loop->posts, post);

@@ -125,7 +125,7 @@ far_thread_end (FarThread *thread)
   over = thread->over;
   g_mutex_unlock (&thread->lock);
   if (over)
-    /* then ours is the last reference: what it had is given back before anything else happens */
+    /* Then ours is the last reference: what it had is given back before anything else happens. */
     g_thread_join (thread->thread);
   else {
     threads.left++;

@@ -34,7 +34,7 @@ typedef struct {
   gint64 wait_us;
   gboolean asked; /* the store is reading, or has read */
   /* id → gint64: at which each row of the store was read or written, so that a change counts only if nobody
-   * has changed it since; touched on main only */
+   * has changed it since; touched on main only. */
   GHashTable *revisions;
 } ApiRights;
 

@@ -22,7 +22,7 @@
 #define TIMEOUT_S 30
 #define TIMEOUT_MAX_S 120
 
-/* interface's instance name ("" control socket) → GStrv of authenticators; touched on main only. */
+/* Interface's instance name ("" control socket) → GStrv of authenticators; touched on main only. */
 typedef struct {
   GHashTable *by_transport;
 } ApiLogins;

@@ -195,7 +195,7 @@ far_control_turn_away (int fd, GError *error)
   g_autoptr (FarMessage) answer = far_message_error (&request, error);
   g_autoptr (GBytes) frame = far_message_encode (answer);
 
-  /* a new socket's buffer takes it whole; if not, the peer learns less */
+  /* A new socket's buffer takes it whole; if not, the peer learns less. */
   if (send (fd, g_bytes_get_data (frame, NULL), g_bytes_get_size (frame), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
     errno = 0;
   g_error_free (error);

@@ -75,7 +75,7 @@ control_timer (gpointer data)
     if (deadline != 0 && deadline <= now)
       far_control_link_late (link->data);
   }
-  /* frames begin at any time: look again soon while anybody is connected */
+  /* Frames begin at any time: look again soon while anybody is connected. */
   if (control ()->links != NULL)
     far_loop_timer_set (control ()->timer,
                         MAX (now + G_USEC_PER_SEC / 2, MIN (control_next (), now + 2 * G_USEC_PER_SEC)));

@@ -152,7 +152,7 @@ call_plugins (gpointer self, FarCall *call)
 static const FarType *
 handlers_node_find_type (const char *text, GError **error)
 {
-  /* who asks must not get a denied plugin loaded */
+  /* Who asks must not get a denied plugin loaded. */
   const FarLoaderRules *rules = &far_node_profile ()->rules;
   const char *dash = strchr (text, '-');
   g_autofree char *kind_name = dash != NULL ? g_strndup (text, dash - text) : NULL;

@@ -110,7 +110,7 @@ word_in (const char *text, const char *const *words)
 
 static const char *const true_words[] = { "true", "yes", "on", NULL };
 static const char *const false_words[] = { "false", "no", "off", NULL };
-/* what YAML readers take for a boolean or nothing */
+/* What YAML readers take for a boolean or nothing. */
 static const char *const special_words[] = {
   "true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES", "no", "No", "NO",
   "on",   "On",   "ON",   "off",   "Off",   "OFF",   "y",   "Y",   "n",   "N",  NULL,

@@ -56,7 +56,7 @@ check_pair (const FarConfigured *earlier, const FarConfigured *configured, GPtrA
                                  ? same_option (earlier, option->name)
                                  : NULL;
 
-    /* what is missing is told otherwise */
+    /* What is missing is told otherwise. */
     if (other != NULL && same_value (configured, option) != NULL && same_value (earlier, other) != NULL &&
         !g_str_equal (same_value (configured, option), same_value (earlier, other)))
       same_fault (earlier, configured, option, other, faults);

@@ -331,7 +331,7 @@ far_yaml_parse (FarSource *source, const char *text, gsize size, GPtrArray *faul
                       _ ("larger than 1 MiB; that is no profile"));
     return NULL;
   }
-  /* some editors put it there, nobody sees it */
+  /* Some editors put it there, nobody sees it. */
   if (size >= strlen (BOM) && memcmp (text, BOM, strlen (BOM)) == 0) {
     text += strlen (BOM);
     size -= strlen (BOM);

@@ -52,7 +52,7 @@ history_answer (BookHistory *history, GPtrArray *rows)
   while (looked < rows->len && json_array_size (history->list) < history->limit &&
          history_add (history, rows->pdata[looked]))
     looked++;
-  /* the last row looked at, shown or not: behind 2000 that the asker may not see there may be one of theirs
+  /* The last row looked at, shown or not: behind 2000 that the asker may not see there may be one of theirs.
    */
   more = looked < rows->len || rows->len == LOOKED_AT_MAX;
   last = looked > 0 ? rows->pdata[looked - 1] : NULL;

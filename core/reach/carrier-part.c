@@ -38,7 +38,7 @@ far_carrier_part_write (json_t *json, const char *kind, const FarCarrierOps *ops
 
 /* ---- reading ---- */
 
-/* wanted NULL: the offer names no kind. */
+/* `wanted` NULL: the offer names no kind. */
 static gboolean
 carrier_part_fits (const FarCarrierOps *ops, const char *kind, const char *wanted)
 {

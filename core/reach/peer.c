@@ -34,7 +34,7 @@ peer_part (void)
   return far_node_part (&part);
 }
 
-/* req, if there is one, is this transport's to end. */
+/* `req`, if there is one, is this transport's to end. */
 static const FarMessageOps *
 peer_ops_for (FarRequest *req, const char *transport, gpointer *self, GError **error)
 {

@@ -91,7 +91,7 @@ odd_who (json_t *odd, const char *who, json_t *people, json_t *locals)
   g_auto (GStrv) parts = node != NULL ? g_strsplit (node, "/", 3) : NULL;
 
   if (g_str_has_prefix (who, "local:"))
-    /* none: fails, and nothing is appended */
+    /* none: fails, and nothing is appended. */
     json_array_append (odd, json_object_get (locals, who + strlen ("local:")));
   if (parts != NULL && odd_asked (parts) == FAR_KNOWS_NONE)
     odd_add (odd, _ ("there is no node %s now"), parts[1]);

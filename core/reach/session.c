@@ -15,7 +15,7 @@
 
 /* One letter a cell: the next state, or R refuse, D drop. A letter keeps the table as readable as the one in
  * doc/sessions.md. q requested, a awaiting approval, p permitted, o opening, O open, r resuming, c closing, x
- * closed */
+ * closed. */
 static const char letters[FAR_N_SESSION_STATES] = { 'q', 'a', 'p', 'o', 'O', 'r', 'c', 'x' };
 
 static const struct {

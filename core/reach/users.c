@@ -21,7 +21,7 @@ struct _AuthChain {
   GStrv names;
   guint next;
   FarRequest *req;
-  /* FALSE: not for this one */
+  /* FALSE: not for this one. */
   gboolean (*step) (AuthChain *chain, const FarAuthenticatorOps *ops, FarInstance *at);
   void (*end) (AuthChain *chain);
   json_t *users; /* list */
@@ -310,7 +310,7 @@ users_put_done (FarRequest *req, gpointer user)
   } else {
     g_clear_error (&chain->error);
     chain->error = g_error_copy (error);
-    /* only "I do not keep that" asks the next one: a full disk must not put a password into another file */
+    /* Only "I do not keep that" asks the next one: a full disk must not put a password into another file. */
     if (!g_error_matches (error, FAR_ERROR, FAR_ERROR_INVALID) &&
         !g_error_matches (error, FAR_ERROR, FAR_ERROR_CONFIG))
       chain->next = g_strv_length (chain->names);
@@ -508,7 +508,7 @@ static void
 users_remove_end (AuthChain *chain)
 {
   if (chain->error != NULL)
-    /* one of them still lets the person in: say so */
+    /* One of them still lets the person in: say so. */
     far_request_fail (chain->req, g_steal_pointer (&chain->error));
   else if (chain->done == 0)
     far_request_fail (chain->req, users_unknown (chain->name));

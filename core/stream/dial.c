@@ -114,7 +114,7 @@ dial_win (Attempt *attempt)
 
   attempt->fd = -1;
   dial_rest (dial);
-  /* + 1: descriptor 0 is a result too */
+  /* + 1: descriptor 0 is a result too. */
   far_request_done (dial->req, GINT_TO_POINTER (fd + 1), close_result);
 }
 

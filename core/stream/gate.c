@@ -400,7 +400,7 @@ far_gate_leave (FarPass *pass)
   FarGate *gate = pass->gate;
   g_mutex_lock (&gate->lock);
   if (pass->state == FAR_PASS_VERIFIED)
-    /* a link of weeks is known when it comes back after a cut */
+    /* A link of weeks is known when it comes back after a cut. */
     far_known_add (gate->known, &pass->key, far_clock_boottime_us ());
   if (pass->state == FAR_PASS_WAITING)
     far_slots_leave (gate->slots, pass);

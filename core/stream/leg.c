@@ -106,7 +106,7 @@ far_legs (const FarLegMatch *match)
   return found;
 }
 
-/* running: its halves may have begun already */
+/* running: its halves may have begun already. */
 static void
 leg_meets_tap (FarPump *pump, FarTap *tap, gboolean running)
 {

@@ -229,7 +229,7 @@ far_pump_half_run (FarPumpHalf *half)
 {
   if (half->busy || !half->started || half->over)
     return;
-  /* main may be told the end, and free the pump, before this turn is over */
+  /* Main may be told the end, and free the pump, before this turn is over. */
   FarPump *pump = far_pump_ref (half->pump);
   half->busy = TRUE;
   check (half);

@@ -22,8 +22,8 @@ typedef struct {
   int fd;
   gboolean socket, tcp, eof;
   gboolean drained; /* nothing to read until the watch tells of more */
-  /* the watch has told of an end or of urgent data, once: a short read may have stopped before either, so
-   * reads go on until they find nothing */
+  /* The watch has told of an end or of urgent data, once: a short read may have stopped before either, so
+   * reads go on until they find nothing. */
   gboolean ending;
   FarWatch *watch;
   const guint8 *show; /* read and not consumed: in the scratch or in kept */

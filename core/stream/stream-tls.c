@@ -158,11 +158,11 @@ say_failed (FarTlsStream *self, int rc, const GError *error)
     return;
   if (self->refusal == NULL) {
     far_count ("TLS handshakes", 1);
-    /* one key for all, as anybody can fail */
+    /* One key for all, as anybody can fail. */
     far_log_limited (spec->at, "handshake", _ ("TLS handshake of %s failed: %s"), self->from, error->message);
     return;
   }
-  /* who is certified by the fleet has a line of its own; what strangers can make up shares one */
+  /* Who is certified by the fleet has a line of its own; what strangers can make up shares one. */
   key = g_strconcat ("certificate ",
                      self->alert == GNUTLS_A_UNKNOWN_CA || self->alert == GNUTLS_A_BAD_CERTIFICATE
                          ? ""
@@ -223,7 +223,7 @@ shake (FarTlsStream *self)
     far_stream_tls_out_drop (self);
     return;
   }
-  /* a resumed handshake shows no chain: the one of the ticket is judged */
+  /* A resumed handshake shows no chain: the one of the ticket is judged. */
   if (rc >= 0 && !self->peer_known && !judge_peer (self))
     rc = GNUTLS_E_CERTIFICATE_ERROR;
   if (rc < 0)

@@ -105,7 +105,7 @@ far_stream_free (FarStream *stream)
     return;
   FAR_ON_LOOP (stream->loop);
   g_clear_pointer (&stream->soon, far_deferred_free);
-  /* the struct may live on for a turn of its library, whose events have no listener any more */
+  /* The struct may live on for a turn of its library, whose events have no listener any more. */
   stream->ready = NULL;
   stream->klass->free (stream);
 }

@@ -148,7 +148,7 @@ typedef enum { CHANNEL_MORE, CHANNEL_EMPTY, CHANNEL_OVER } ChannelState;
 static ChannelState
 channel_look (FarTap *tap, TapChannel *channel)
 {
-  /* asked before the rings: what was put before the end is seen */
+  /* Asked before the rings: what was put before the end is seen. */
   const char *ended[2] = { far_tap_port_ended (channel->port[0]), far_tap_port_ended (channel->port[1]) };
   show_begin (tap, channel);
   for (guint n = 0; n < PIECES && !tap_is_over (tap); n++) {

@@ -321,7 +321,7 @@ far_tls_refresh (FarTls *tls, gboolean *changed, GError **error)
   g_autoptr (GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new (&tls->lock);
   guint64 stamp = stamp_now (tls);
 
-  /* a client's certificate may have come into its time, or gone out of it, without a change of the file */
+  /* A client's certificate may have come into its time, or gone out of it, without a change of the file. */
   *changed = stamp != tls->stamp || (tls->spec.cert_optional && goes_without (tls) != tls->without);
   if (*changed)
     return take_keys (tls, stamp, error);

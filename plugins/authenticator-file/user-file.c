@@ -178,7 +178,7 @@ hash_password (UserFile *users, const char *password, GError **error)
     return NULL;
   }
   if (crypt_gensalt_rn ("$y$", 0, NULL, 0, setting, sizeof setting) != NULL)
-    /* not crypt_r: the sanitizers take that one over, wrongly in a module */
+    /* Not crypt_r: the sanitizers take that one over, wrongly in a module. */
     made = crypt_rn (password, setting, &users->scratch, sizeof users->scratch);
   if (made != NULL && made[0] != '*')
     hash = g_strdup (made);

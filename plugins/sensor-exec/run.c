@@ -99,7 +99,7 @@ run_timer (gpointer data)
   kill_group (run);
   if (run->exited)
     run_end (run);
-  /* else the child watch comes now */
+  /* Else the child watch comes now. */
 }
 
 static void

@@ -20,7 +20,7 @@ reading_free (gpointer data)
   g_free (reading);
 }
 
-/* as df: what only root may still use counts as gone */
+/* As df: what only root may still use counts as gone. */
 static void
 reading_take (DiskReading *reading)
 {

@@ -37,7 +37,7 @@ access_allocate_tunnel_up (AccessSession *session, const FarCarrierEvent *event)
     if (event->deadline_boot_us > 0)
       session->deadline.boottime_us = MIN (session->deadline.boottime_us, event->deadline_boot_us);
     const FarRegistryNode *terminal = far_registry_node (session->terminal);
-    /* it may show a key of its own */
+    /* It may show a key of its own. */
     session->stock_end = event->stock || (terminal && access_is_stock (terminal));
   }
   if (!access_session_event (session, FAR_SESSION_EV_TUNNEL_UP, NULL, &error)) {

@@ -10,10 +10,10 @@ history_sees (const json_t *row, const FarPrincipal *principal)
   const char *terminal = access_text (row, "terminal"), *kind = access_text (row, "kind");
   g_autofree char *object = access_object (terminal ? terminal : "", access_text (row, "device")),
                   *person = far_principal_text (principal);
-  /* who was turned away at the ports concerns whose session it was, and whoever looks after the terminal */
+  /* Who was turned away at the ports concerns whose session it was, and whoever looks after the terminal. */
   if (g_strcmp0 (kind, "turned-away") == 0)
     return g_strcmp0 (access_text (row, "owner"), person) == 0 || access_manages (principal, object);
-  /* a refusal's true cause may tell what the person must not know */
+  /* A refusal's true cause may tell what the person must not know. */
   if (g_strcmp0 (kind, "refused") == 0)
     return access_manages (principal, object);
   return g_strcmp0 (access_text (row, "person"), person) == 0 || far_authorize_see (principal, object);

@@ -177,7 +177,7 @@ pushed (FarRequest *req, gpointer user)
   Pending *pending = user;
   AccessSession *session = pending->session;
   g_autoptr (GError) refused = NULL;
-  /* no answer: the poll is the other way */
+  /* No answer: the poll is the other way. */
   if (!far_request_error (req) && !far_message_check (far_request_result (req), &refused)) {
     push_refused (pending, refused);
   } else if (!far_request_error (req) && pending_holds (pending)) {

@@ -31,7 +31,7 @@ poll_wants (AccessSession *session, json_t *sessions)
     return FALSE;
   if (session->state == FAR_SESSION_PERMITTED || session->state == FAR_SESSION_RESUMING)
     return !session->withhold || !listed (sessions, session->id);
-  /* taken, it seemed; the terminal does not know it: the answer was lost */
+  /* Taken, it seemed; the terminal does not know it: the answer was lost. */
   return session->state == FAR_SESSION_OPENING && !listed (sessions, session->id);
 }
 

@@ -59,7 +59,7 @@ static gboolean
 check_right (Ask *ask, FarAction action)
 {
   const char *cause = NULL;
-  /* from where the interface saw them, not from where they say */
+  /* From where the interface saw them, not from where they say. */
   FarCircumstances how = { .length_us = ask->who.for_us };
   FarDecision may = far_authorize (ask->who.principal, action, ask->object, &how, &cause);
   if (may == FAR_DECISION_NEEDS_APPROVAL)

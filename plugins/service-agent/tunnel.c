@@ -63,7 +63,7 @@ agent_dial_again (AgentSession *session)
     agent_session_wait (session);
 }
 
-/* error NULL: it may not be dialled from here. */
+/* `error` NULL: it may not be dialled from here. */
 static void
 agent_dial_failed (AgentSession *session, const GError *error)
 {
@@ -278,7 +278,7 @@ dial_may (AgentSession *session)
   return FALSE;
 }
 
-/* token NULL: it is to be prepared. */
+/* `token` NULL: it is to be prepared. */
 static void
 agent_dial_begin (AgentSession *session, const char *token)
 {

@@ -177,7 +177,7 @@ enroll (Fleet *self, FarCall *call, guint tries)
   json_t *keys = json_pack ("{s:s, s:s}", "box", fleet_text (call->body, "box"), "ssh",
                             fleet_text (call->body, "ssh"));
   const FarRegistryNode *known = far_registry_node (node);
-  /* the cloud's own name nobody may have */
+  /* The cloud's own name nobody may have. */
   if (strcmp (node, far_node_id ()) == 0 || (known && !fleet_join_gives (join, known, spki, keys))) {
     fleet_enrol_taken (call, node);
   } else if (!enrol_again (self, call, node, spki, keys)) {

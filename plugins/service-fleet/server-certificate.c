@@ -36,7 +36,7 @@ own_due (Fleet *self, Own *own)
   gint64 now = far_clock_wall_us ();
   if (now < own->from_us + (own->until_us - own->from_us) / 3 * 2)
     return FALSE;
-  /* one of another authority, or of no server, was not made here */
+  /* One of another authority, or of no server, was not made here. */
   return now >= own->until_us ||
          far_trust_check (own->pem, root, FAR_PURPOSE_NODE_SERVER, NULL, NULL, NULL, NULL);
 }

@@ -81,7 +81,7 @@ file_writer_group_run (Writer *writer, GPtrArray *jobs, FileChange *change)
   for (guint i = 0; i < jobs->len; i++)
     if (((FileJob *) jobs->pdata[i])->prepare != NULL)
       ((FileJob *) jobs->pdata[i])->prepare (jobs->pdata[i]);
-  /* only the writer changes the index, but a reader may take in another process's tail */
+  /* Only the writer changes the index, but a reader may take in another process's tail. */
   g_mutex_lock (&writer->disk->lock);
   change->revision = writer->disk->index->revision;
   for (guint i = 0; i < jobs->len; i++) {
@@ -133,7 +133,7 @@ group_do (Writer *writer, GPtrArray *jobs)
   if (disk_begin (writer->disk, &error)) {
     file_writer_group_run (writer, jobs, &change);
     if (disk_commit (writer->disk, change.records, &error) && !disk_roll (writer->disk, FALSE, &later))
-      /* what was asked for is durable: no failure of the group */
+      /* What was asked for is durable: no failure of the group. */
       far_log_limited (writer->at, "roll", "%s", later->message);
     disk_finish (writer->disk);
   }

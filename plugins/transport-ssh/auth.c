@@ -246,7 +246,7 @@ form_new (Login *login, ssh_message message, FarLoginForm form)
   }
   FarLogin *asked = far_login_new (form, login->name != NULL ? login->name : "", login->auth->listener,
                                    login->from);
-  /* people come through a tunnel, whose other end says from where and for whom */
+  /* People come through a tunnel, whose other end says from where and for whom. */
   asked->told_from = !login->auth->tokens;
   asked->asker = g_strdup (login->asker);
   return asked;

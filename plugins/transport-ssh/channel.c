@@ -419,7 +419,7 @@ ssh_conn_channel_new (SshConnection *conn, ssh_channel channel, gboolean opened)
   self->conn = ssh_conn_ref (conn);
   self->channel = channel;
   self->opened = opened;
-  /* what came while nobody listened */
+  /* What came while nobody listened. */
   self->unread = opened;
   self->peer_eof = opened && ssh_channel_is_eof (channel);
   self->peer_closed = opened && ssh_channel_is_closed (channel);

@@ -157,7 +157,7 @@ close_session (SshConnection *conn)
     ssh_event_remove_session (conn->event, conn->session);
     ssh_event_free (conn->event);
   }
-  /* a client's session takes its descriptor when it connects */
+  /* A client's session takes its descriptor when it connects. */
   gboolean left = !conn->begun && ssh_get_fd (conn->session) < 0;
   ssh_free (conn->session);
   conn->session = NULL;
@@ -376,7 +376,7 @@ static void
 ssh_connection_wait_for_more (SshConnection *conn)
 {
   guint wait = conn->paused ? 0 : FAR_READY_READ;
-  /* while it shakes hands libssh may wait for a first chance to write; later only what it holds back counts
+  /* While it shakes hands libssh may wait for a first chance to write; later only what it holds back counts.
    */
   int pending = ssh_get_status (conn->session) | (conn->ready ? 0 : ssh_get_poll_flags (conn->session));
   if ((pending & SSH_WRITE_PENDING) && !conn->held)

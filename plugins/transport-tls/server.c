@@ -437,7 +437,7 @@ direct_server_stop_coming (gpointer data)
 void
 direct_server_no_new (DirectServer *server)
 {
-  /* its socket may be closed as soon as this returns */
+  /* Its socket may be closed as soon as this returns. */
   far_loop_call (server->loop, direct_server_stop_coming, server);
 }
 

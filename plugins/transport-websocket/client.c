@@ -195,7 +195,7 @@ client_upgraded (FarStream *stream, const char *node, gint64 told_us, const GErr
 {
   Try *try = user;
 
-  /* people's listener takes anybody, and knows nobody by a certificate */
+  /* People's listener takes anybody, and knows nobody by a certificate. */
   if (stream != NULL && !far_tls_asked (stream)) {
     far_stream_free (stream);
     try->error =

@@ -489,7 +489,7 @@ http_late (WsConn *conn)
   Http *http = conn->data;
   gsize left = unsent (conn);
 
-  /* slow, but the answer arrives */
+  /* Slow, but the answer arrives. */
   if (http->in == NULL && http->state == HTTP_HEAD && left > 0 && left != http->left) {
     http->left = left;
     ws_conn_deadline (conn, NEXT_US);

@@ -303,7 +303,7 @@ message_on_main (gpointer data)
   ToMain *job = data;
   WsLink *link = job->conn->link;
 
-  /* cause: we have closed it; what still comes is nobody's */
+  /* cause: we have closed it; what still comes is nobody's. */
   if (link != NULL && link->cause == NULL && job->message->method == NULL)
     take_answer (link, job->message);
   else if (link != NULL && link->cause == NULL)
@@ -379,7 +379,7 @@ link_take_message (FarMessage *message, gpointer user)
   WsConn *conn = user;
 
   ws_conn_heard (conn);
-  /* people and strangers are asked nothing: each answer would only cost */
+  /* People and strangers are asked nothing: each answer would only cost. */
   if (message->method == NULL && conn->node == NULL) {
     ws_conn_close (conn, WS_CLOSE_POLICY, "an answer to nothing");
     far_message_unref (message);

@@ -322,7 +322,7 @@ retire_at_loop (gpointer data)
 void
 ws_listener_retire (WsListener *listener)
 {
-  /* its socket may be closed as soon as this returns */
+  /* Its socket may be closed as soon as this returns. */
   far_loop_call (listener->loop, retire_at_loop, listener);
 }
 

@@ -215,8 +215,8 @@ node_upgrade (WsConn *conn, const WsHead *head, char **text)
     *text = g_strdup (_ ("this listener is for nodes; browsers use the people's"));
     return 403;
   }
-  /* without a certificate it stays unverified: seconds and bytes are counted, and core lets it enroll and
-   * nothing else */
+  /* Without a certificate it stays unverified: seconds and bytes are counted, and core lets it enroll and
+   * nothing else. */
   if (conn->node != NULL)
     ws_conn_verified (conn);
   ws_http_socket (conn, conn->node != NULL ? NODE_MESSAGE_MAX : FAR_BODY_MAX);

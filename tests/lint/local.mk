@@ -5,6 +5,7 @@ lint_tests = \
 	tests/lint/circles.py \
 	tests/lint/coverage.py \
 	tests/lint/glossary.py \
+	tests/lint/comments.py \
 	tests/lint/header-comments.py \
 	tests/lint/headers.sh \
 	tests/lint/lint.py \
@@ -17,4 +18,4 @@ lint_tests = \
 	tests/lint/tree.sh
 
 TESTS += $(lint_tests)
-EXTRA_DIST += build-aux/analyze build-aux/analyze.baseline build-aux/circles build-aux/coverage build-aux/header-comments build-aux/lint build-aux/rooms build-aux/state build-aux/symbols $(lint_tests)
+EXTRA_DIST += build-aux/analyze build-aux/analyze.baseline build-aux/circles build-aux/comments build-aux/coverage build-aux/header-comments build-aux/lint build-aux/rooms build-aux/state build-aux/symbols $(lint_tests)
