@@ -69,6 +69,7 @@ struct _WsConn {
   FarLoopTimer *timer;                                 /* the deadline; NULL: none */
   gint64 heard_us;                                     /* last whole message, or ping */
   gboolean pinged;                                     /* since then */
+  gboolean parked; /* a node's link that main has not let in yet: it is silent since nothing of it is read */
   WsEnd end;
   guint16 close_code;
   guint linger_ms;

@@ -156,8 +156,11 @@ link_job_at_loop (gpointer data)
 
   if (job->verified)
     ws_conn_verified (conn);
-  if (job->let_in)
+  if (job->let_in) {
+    conn->parked = FALSE;
+    ws_conn_heard (conn);
     ws_conn_hold (conn, FALSE);
+  }
   if (job->message != NULL) {
     g_autoptr (GBytes) frame = far_message_encode (job->message);
     gsize size;
@@ -566,7 +569,8 @@ ws_link_begin (WsConn *conn, gsize limit)
   conn->role = &link_role;
   ws_conn_deadline (conn, conn->verified || conn->client ? 0 : LOGIN_US);
   ws_conn_heard (conn);
-  if (link_is_held (conn))
+  conn->parked = link_is_held (conn);
+  if (conn->parked)
     ws_conn_hold (conn, TRUE);
   link_to_main (conn, up_on_main, &(ToMain){ 0 });
   if (conn->out_long) /* with answers of HTTP */

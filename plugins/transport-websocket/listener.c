@@ -198,6 +198,8 @@ look_at_links (WsListener *listener, gint64 now)
     gint64 silent = now - conn->heard_us;
 
     after = link->next;
+    if (conn->parked)
+      continue;
     if (spec->idle_us > 0 && silent >= spec->idle_us)
       ws_conn_close (conn, WS_CLOSE_AWAY, "silent for too long");
     else if (spec->ping_us == 0 || silent < spec->ping_us)

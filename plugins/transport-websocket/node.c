@@ -67,21 +67,34 @@ node_let_in (Node *self, WsLink *link)
 static void
 node_waits_no_more (Node *self, WsLink *link)
 {
-  if (link->waits && g_hash_table_lookup (self->waiting, link->peer) == link)
-    g_hash_table_remove (self->waiting, link->peer);
+  if (link->waits)
+    g_hash_table_remove (self->waiting, link);
 }
 
-/* One of a node is enough: who comes again and again while the list is being read holds one place, and none
- * of those before may come in behind the newest. */
-static void
-node_drop_waiting (Node *self, const char *peer)
+static gboolean
+node_same_certificate (const WsLink *a, const WsLink *b)
 {
-  WsLink *old = g_hash_table_lookup (self->waiting, peer);
+  const FarPresented *one = a->conn->presented, *other = b->conn->presented;
 
-  if (old == NULL)
-    return;
-  ws_link_close (old, WS_CLOSE_POLICY, "replaced by a new link");
-  g_hash_table_remove (self->waiting, peer);
+  return one != NULL && other != NULL && g_strcmp0 (one->serial, other->serial) == 0;
+}
+
+/* One of a node's certificate is enough: who comes again and again while the list is being read holds one
+ * place. Another certificate of that node may be the one that is revoked, so it takes nobody's place until
+ * that is known (`newest` is let in): then none of those before may come in behind it. */
+static void
+node_drop_waiting (Node *self, WsLink *newest)
+{
+  gboolean in = far_clearance_state (newest->clearance) == FAR_CLEARANCE_IN;
+  GHashTableIter iter;
+  gpointer old;
+
+  g_hash_table_iter_init (&iter, self->waiting);
+  while (g_hash_table_iter_next (&iter, &old, NULL))
+    if (strcmp (((WsLink *) old)->peer, newest->peer) == 0 && (in || node_same_certificate (old, newest))) {
+      g_hash_table_iter_remove (&iter);
+      ws_link_close (old, WS_CLOSE_POLICY, "replaced by a new link");
+    }
 }
 
 static void
@@ -90,7 +103,7 @@ node_wait (Node *self, WsLink *link)
   far_log_limited (self->at, "revoked-unknown", "%s waits: which nodes are revoked has not been read yet",
                    link->peer);
   link->waits = TRUE;
-  g_hash_table_insert (self->waiting, g_strdup (link->peer), link);
+  g_hash_table_add (self->waiting, link);
 }
 
 static void
@@ -140,7 +153,8 @@ node_up (gpointer data, WsLink *link)
     return;
   link->clearance = far_clearance_new (link->conn->presented, self->client == NULL, node_judged, link);
   state = far_clearance_state (link->clearance);
-  node_drop_waiting (self, link->peer);
+  if (state == FAR_CLEARANCE_WAITS || state == FAR_CLEARANCE_IN)
+    node_drop_waiting (self, link);
   if (state == FAR_CLEARANCE_WAITS)
     node_wait (self, link);
   else if (state == FAR_CLEARANCE_IN)
@@ -330,7 +344,7 @@ node_start (gpointer data, GError **error)
 
   self->hub = ws_hub_new (self->at, self, &node_funcs);
   self->peers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  self->waiting = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->waiting = g_hash_table_new (NULL, NULL);
   if (options->connect != NULL ? !ws_client_new (self, options, error)
                                : !node_listen (self, options, error)) {
     node_stop (self);

@@ -22,7 +22,7 @@ typedef struct {
   WsHub *hub;
   WsListener *listener;     /* NULL: a client */
   GHashTable *peers;        /* [main] node id → WsLink; "" on a client */
-  GHashTable *waiting;      /* [main] node id → WsLink that is not let in yet */
+  GHashTable *waiting;      /* [main] of WsLink: those that are not let in yet */
   struct _WsClient *client; /* [main] */
   gboolean by_hash;         /* client: the authority is known by its hash alone */
 } Node;

@@ -11,7 +11,7 @@ import time
 import unittest
 
 import tap
-from lab import control, profile, ws
+from lab import control, profile, secrets, ws
 from lab.case import FleetCase
 from lab.process import Process
 from lab.wait import free_port
@@ -178,6 +178,28 @@ class Fleet(FleetCase):
         here.wait_line("link to cloud is down")
         there.wait_line("t1 is revoked: its link from .* is closed")
         self.assertFalse([line for line in there.lines if "link to t1 is up" in line])
+
+    def test_an_old_key_takes_nobodys_place(self):
+        """Who has the key that a node had before comes, while nobody knows that it is void, again and again: the node keeps its place and comes in."""
+        self.start_fleet()
+        node = self.fleet.terminal
+        old = os.path.join(self.fleet.folder, "old-keys")
+        shutil.copytree(os.path.join(node.state, "keys"), old)
+        node.stop()
+        token = secrets.remember(self.fleet.farctl("terminal", "add", "t1", "--replace", json=True, reveals=True)["token"], "a join token")
+        server = f"{self.fleet.host}:{self.fleet.ports['nodes']}"
+        node.farctl("enroll", "--profile", node.profile_path, "--server", server, "--new-keys", input=token + "\n")
+        node.start()
+        self.fleet.wait_connected("t1")
+
+        def thief():
+            for _ in range(3):
+                link = ws.WebSocket(ws.tls((self.fleet.host, self.fleet.ports["nodes"]), self.fleet.ca, keys=old, host=self.fleet.host))
+                self.addCleanup(link.close)
+        there, here = self.restart_slowly(thief)
+        there.wait_line("link to t1 is up")
+        there.wait_line("t1 is revoked: its link from .* is closed")
+        self.assertFalse([line for line in here.lines if "link to cloud is down" in line], "it lost its place")
 
     def test_a_link_that_is_up_ends_with_its_cause(self):
         self.start_fleet()
