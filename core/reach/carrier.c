@@ -200,11 +200,12 @@ reserve_free (gpointer tunnel)
 static void
 reserve_failed (FarCarrier *carrier, FarRequest *outer, const GError *error)
 {
-  if (carrier->ended)
-    return;
-  carrier_over (carrier);
+  gboolean ended = carrier->ended;
+  if (!ended)
+    carrier_over (carrier);
   far_request_fail (outer, g_error_copy (error));
-  carrier_let_go (carrier);
+  if (!ended)
+    carrier_let_go (carrier);
 }
 
 static void
@@ -217,7 +218,11 @@ carrier_reserved (FarRequest *req, gpointer data)
   } else if (far_request_ended (reserve->outer)) {
     carrier->unwanted = TRUE;
     far_carrier_end (carrier, "nobody waits for it any more");
+  } else if (carrier->ended) {
+    far_request_fail_new (reserve->outer, FAR_ERROR_UNAVAILABLE, _ ("transport '%s' has stopped"),
+                          carrier->transport);
   } else {
+    carrier->unwanted = FALSE;
     far_request_done (reserve->outer, far_request_steal (req), reserve_free);
   }
   far_request_unref (reserve->outer);
@@ -235,6 +240,8 @@ far_carrier_reserve (const char *transport, const FarCarrierSpec *spec, const Fa
   if (at == NULL)
     return carrier_refused (funcs, user, req, error);
   FarCarrier *carrier = carrier_new (at, spec->session, spec->before, funcs, user);
+  /* Until its user has it: they may have another one, whose end this one's would be taken for. */
+  carrier->unwanted = TRUE;
   Reserve *reserve = g_new0 (Reserve, 1);
   *reserve = (Reserve){ far_carrier_ref (carrier), far_request_ref (req) };
   FarRequest *inner = far_request_new (carrier_reserved, reserve, 0);
