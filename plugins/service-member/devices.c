@@ -60,8 +60,12 @@ static gboolean
 device_list_whole (Member *self, FarCall *call)
 {
   GError *error = NULL;
-  if (member_added_load (self, &error))
+  gboolean known = self->added != NULL;
+  if (member_added_load (self, &error)) {
+    if (!known) /* somebody has repaired it: those devices are here again */
+      member_tell (self);
     return TRUE;
+  }
   far_call_fail (call, error);
   return FALSE;
 }

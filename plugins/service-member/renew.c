@@ -35,6 +35,14 @@ static gboolean
 certificate_is_for_key (Member *self, const char *pem, GError **error)
 {
   g_autofree char *key = far_trust_key_hash (pem, error);
+  g_autofree char *csr = far_trust_csr (member_opts (self)->keys, far_node_id (), NULL),
+                  *now = csr ? far_trust_key_hash (csr, NULL)
+                             : NULL; /* enroll may have changed it meanwhile */
+  if (key && g_strcmp0 (now, self->renewing_key) != 0) {
+    g_set_error (error, FAR_ERROR, FAR_ERROR_CONFLICT,
+                 _ ("this node's key has changed meanwhile: it is asked for again"));
+    return FALSE;
+  }
   if (!key || g_strcmp0 (key, self->renewing_key) == 0)
     return key != NULL;
   g_set_error (

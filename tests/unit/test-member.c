@@ -112,6 +112,26 @@ START_TEST (a_certificate_for_another_key_is_not_taken)
 }
 END_TEST
 
+/* Somebody enrolled this node anew while the question was on its way: the answer fits the key of before. */
+START_TEST (a_certificate_for_the_key_of_before_is_not_taken)
+{
+  g_autofree char *ca = certified_for_a_day (), *others = new_keys ("other"),
+                  *keys = g_build_filename (cloud_folder (), "state", "keys", NULL), *pem = NULL;
+  g_autofree char *path = far_trust_path (keys, "node.key"), *fresh = far_trust_path (others, "node.key"),
+                  *kept = far_trust_path (keys, "node.crt"), *before = NULL, *after = NULL;
+  far_clock_advance (48 * 3600 * SECOND);
+  far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
+  FakeSent *renew = sent_newest ("renew");
+  g_autofree char *fits = far_trust_sign (ca, text_of (renew->body, "csr"), "t1", NULL, FALSE, 30, NULL);
+  ck_assert (g_file_get_contents (kept, &before, NULL, NULL));
+  ck_assert (g_file_get_contents (fresh, &pem, NULL, NULL) && g_file_set_contents (path, pem, -1, NULL));
+  answer_sent (renew, 200, json_pack ("{s:s}", "certificate", fits));
+  settle ();
+  ck_assert (g_file_get_contents (kept, &after, NULL, NULL));
+  ck_assert_str_eq (after, before);
+}
+END_TEST
+
 /* A link that comes up anew while the first question is on its way asks no second one. */
 START_TEST (one_renewal_at_a_time)
 {
@@ -220,6 +240,24 @@ START_TEST (a_damaged_list_of_devices_is_left_alone)
 }
 END_TEST
 
+/* The first change after the repair, be it refused, brings all that was added back, at the cloud too. */
+START_TEST (a_repaired_list_of_devices_is_told)
+{
+  g_autofree char *path = g_build_filename (cloud_folder (), "state", "devices.json", NULL);
+  ck_assert (g_file_set_contents (path, "{", -1, NULL));
+  cloud_restart ();
+  g_hash_table_add (cloud_nodes ()->peers, g_strdup (""));
+  far_peer_changed (cloud_nodes ()->at, "", TRUE, "192.0.2.1");
+  FakeSent *told = sent_newest ("terminals/t1/devices");
+  ck_assert (g_file_set_contents (path,
+                                  "{\"meter\": {\"endpoint\": \"lan\", \"address\": \"192.0.2.9:502\"}}", -1,
+                                  NULL));
+  ck_assert_uint_ge (ask_root ("DELETE", "terminals/t1/devices/none", NULL).status, 400);
+  ck_assert_ptr_nonnull (far_device_find ("meter"));
+  ck_assert_ptr_ne (sent_newest ("terminals/t1/devices"), told);
+}
+END_TEST
+
 /* What was added goes with the service that added it, and comes with it. */
 START_TEST (added_devices_go_with_the_service)
 {
@@ -243,10 +281,12 @@ main (void)
   tcase_add_test (cases, test_renews_after_expiry);
   tcase_add_test (cases, test_a_lost_renewal_is_asked_for_again);
   tcase_add_test (cases, a_certificate_for_another_key_is_not_taken);
+  tcase_add_test (cases, a_certificate_for_the_key_of_before_is_not_taken);
   tcase_add_test (cases, one_renewal_at_a_time);
   tcase_add_test (cases, test_devices_changed_at_once);
   tcase_add_test (cases, test_devices_not_recorded);
   tcase_add_loop_test (cases, a_damaged_list_of_devices_is_left_alone, 0, 3);
+  tcase_add_test (cases, a_repaired_list_of_devices_is_told);
   tcase_add_test (cases, added_devices_go_with_the_service);
   suite_add_tcase (suite, cases);
   return run_suite (suite);
