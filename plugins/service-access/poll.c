@@ -195,8 +195,10 @@ access_poll_post (gpointer data, FarCall *call)
 static void
 report_counters (AccessSession *session, json_t *body)
 {
-  far_session_counted (&session->base, json_integer_value (json_object_get (body, "bytes_up")),
-                       json_integer_value (json_object_get (body, "bytes_down")));
+  json_int_t up = json_integer_value (json_object_get (body, "bytes_up")),
+             down = json_integer_value (json_object_get (body, "bytes_down"));
+  if (up >= 0 && down >= 0) /* a number that counts nothing would stand for good, as the largest is kept */
+    far_session_counted (&session->base, (guint64) up, (guint64) down);
 }
 
 void

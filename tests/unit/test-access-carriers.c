@@ -149,6 +149,19 @@ START_TEST (a_session_goes_on_by_another)
 }
 END_TEST
 
+/* A terminal that lies does not stop the count: a negative number is no number of bytes. */
+START_TEST (a_report_of_less_than_nothing_counts_nothing)
+{
+  g_autofree char *id = opened (), *report = g_strdup_printf ("sessions/%s/report", id);
+  tells_bytes (newest (direct, id), FAR_CARRIER_COUNTERS, 100);
+  ask_node ("t1", "POST", report,
+            json_pack ("{s:s, s:i, s:i}", "state", "open", "bytes_up", -1, "bytes_down", -5));
+  ck_assert_int_eq (int_of (session_body (id), "bytes_up"), 100);
+  tells_bytes (newest (direct, id), FAR_CARRIER_COUNTERS, 107);
+  ck_assert_int_eq (int_of (session_body (id), "bytes_up"), 107);
+}
+END_TEST
+
 /* While the other one is being reserved the first comes up after all: it is kept, the other given back. */
 START_TEST (what_it_has_comes_up_meanwhile)
 {
@@ -324,6 +337,7 @@ main (void)
   tcase_add_checked_fixture (cases, set_up, tear_down);
   tcase_add_test (cases, what_it_has_is_kept_until_there_is_another);
   tcase_add_test (cases, a_session_goes_on_by_another);
+  tcase_add_test (cases, a_report_of_less_than_nothing_counts_nothing);
   tcase_add_test (cases, what_it_has_comes_up_meanwhile);
   tcase_add_test (cases, the_answer_to_an_offer_comes_late);
   tcase_add_test (cases, closed_while_another_is_reserved);
