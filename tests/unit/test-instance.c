@@ -558,7 +558,8 @@ START_TEST (a_failing_sensor_is_asked_ever_more_rarely)
   }
   ck_assert_uint_ge (asked[0], 4);
   ck_assert_uint_le (asked[0], 8);
-  ck_assert_uint_eq (asked[2], 2); /* 32 times the interval */
+  ck_assert_uint_ge (asked[2], 2); /* 32 times the interval: twice */
+  ck_assert_uint_le (asked[2], 3); /* Ticks are aligned: real time may add one. */
   ck_assert_str_eq (heard.reason, "unavailable");
   far_sample_unlisten (id);
   g_free (heard.reason);
