@@ -9,7 +9,6 @@
 #include "sip-text.h"
 
 #define STACK_MAX ((gsize) 2 * 1024 * 1024) /* of one message that the stack writes */
-#define ANSWERS_MAX 8192                    /* bytes for a peer that does not read */
 #define LINGER_MS 2000
 #define STEPS_MAX 256 /* messages and reads before others get their turn */
 
@@ -35,6 +34,7 @@ struct _SipFence {
   gpointer user;
   const char *cause; /* set: to be ended as soon as nobody is inside */
   gboolean inside;
+  gboolean paused; /* the peer is not read before it has read what is there for it */
   /* any thread */
   gint64 seen_us;
 };
@@ -230,7 +230,8 @@ fence_up_one (SipFence *fence)
 static gboolean
 fence_up_step (SipFence *fence, gboolean *more)
 {
-  if (!way_flush (&fence->up) || (fence->down.out != NULL && fence->down.out->len > ANSWERS_MAX))
+  fence->paused = fence->down.out != NULL && fence->down.out->len > 0;
+  if (!way_flush (&fence->up) || fence->paused)
     return FALSE;
   if (fence_up_one (fence))
     return TRUE;
@@ -307,6 +308,8 @@ fence_ready (FarStream *stream, guint ready, gpointer user)
   fence->inside = TRUE;
   fence_up (fence);
   fence_down (fence);
+  if (fence->paused && (fence->down.out == NULL || fence->down.out->len == 0))
+    far_stream_tell_soon (fence->peer, FAR_READY_READ);
   fence->inside = FALSE;
   if (fence->cause != NULL)
     sip_fence_end (fence, fence->cause);

@@ -15,6 +15,10 @@
 
 #define TICK_US G_USEC_PER_SEC
 #define READ_MAX (8 * 1024 * 1024) /* the fence sees to the size of messages */
+/* Answers of one connection that wait for it. One more would be lost, and the library ends the program when
+ * an ACK comes to an INVITE whose answer was lost; a fence that has answers waiting reads no more requests.
+ */
+#define QUEUE_MAX 1000
 #define RECEIVE_BYTES (128 * 1024)
 #define FDS_MAX 4096
 
@@ -122,12 +126,16 @@ sip_stack_lost (SipStack *stack, guint64 id)
   flow_free (flow);
 }
 
+/* Fences come from 127.0.0.1 alone. The same port of another address of this machine is somebody else's, and
+ * would be taken for the fence: 0. */
 static guint
 tport_port (tport_t *tport)
 {
   const su_addrinfo_t *address = tport_get_address (tport);
   const struct sockaddr_in *in = address != NULL ? (const struct sockaddr_in *) address->ai_addr : NULL;
-  return in != NULL && in->sin_family == AF_INET ? ntohs (in->sin_port) : 0;
+  return in != NULL && in->sin_family == AF_INET && in->sin_addr.s_addr == htonl (INADDR_LOOPBACK)
+             ? ntohs (in->sin_port)
+             : 0;
 }
 
 FlowIn *
@@ -142,7 +150,8 @@ sip_stack_by_tport (SipStack *stack, tport_t *tport)
 gboolean
 sip_flow_writable (const FlowIn *flow)
 {
-  return flow->tport != NULL && tport_is_clear_to_send (flow->tport);
+  return flow->tport != NULL && tport_is_clear_to_send (flow->tport) &&
+         tport_queuelen (flow->tport) < QUEUE_MAX / 4;
 }
 
 /* Connections at the loopback port that are of no fence, or of one that has ended. The walk begins anew
@@ -232,9 +241,9 @@ stack_agent (SipStack *stack)
                                    NTATAG_UA (0), NTATAG_CANCEL_487 (0), NTATAG_MERGE_482 (0),
                                    NTATAG_SERVER_RPORT (1), NTATAG_CLIENT_RPORT (0), NTATAG_USE_NAPTR (0),
                                    NTATAG_USE_SRV (0), NTATAG_BAD_REQ_MASK (~0u), NTATAG_BAD_RESP_MASK (~0u),
-                                   NTATAG_MAXSIZE (stack->limits.message_max + 4096),
-                                   NTATAG_MAX_PROCEEDING (1000000), NTATAG_TIMER_C (SIP_RINGING_MAX_S * 1000),
-                                   TPTAG_PONG2PING (0), TPTAG_QUEUESIZE (64), TAG_END ());
+                                   NTATAG_MAXSIZE (READ_MAX), NTATAG_MAX_PROCEEDING (1000000),
+                                   NTATAG_TIMER_C (SIP_RINGING_MAX_S * 1000), TPTAG_PONG2PING (0),
+                                   TPTAG_QUEUESIZE (QUEUE_MAX), TAG_END ());
   if (stack->agent == NULL || !stack_dress (stack))
     return FALSE;
   stack_narrow (stack);

@@ -121,6 +121,8 @@ static const struct {
   { "expires", "" },
   { "min-expires", "" },
   { "subject", "s" },
+  { "privacy", "" },
+  { "publication", "" },
   { "date", "" },
   { "mime-version", "" },
   { "organization", "" },
