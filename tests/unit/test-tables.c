@@ -87,6 +87,9 @@ main (void)
   Suite *suite = suite_create ("tables");
   TCase *tcase = tcase_create ("tables");
 
+  /* With the libraries of all plugins in a child of fork() LeakSanitizer does not see its stack ("was not
+   * suspended"), and takes what hangs on that for lost. */
+  g_setenv ("CK_FORK", "no", TRUE);
   tcase_set_timeout (tcase, 30);
   tcase_add_test (tcase, every_plugin_keeps_its_word);
   suite_add_tcase (suite, tcase);
