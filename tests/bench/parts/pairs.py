@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Two builds of the product measured at the same time, in turns of half a second: both are up, each figure is taken of one and at once of
-the other and in the reverse order again. What the machine does meanwhile hits both alike."""
+the other and in the reverse order again, and each round starts both anew. What the machine does meanwhile hits both alike."""
 import json
 import os
 import statistics
@@ -48,23 +48,25 @@ class Held:
         return {name: value, **cost}
 
 
-def measure(builds, rounds, keep):
-    """builds: {when: (tree, build)}; keep(key, {when: value}) is called for each pair of the means of two turns."""
-    held = {}
-    try:
-        for when, (tree, build) in builds.items():
-            held[when] = Held(tree, build)
-        for number in range(rounds):
-            one_round(held, list(builds)[::-1] if number % 2 else list(builds), keep)
-            print(f"pairs: round {number + 1} of {rounds} done", flush=True)
-    finally:
-        for one in held.values():
-            one.close()
+def measure(builds, rounds, ways, keep):
+    """builds: {when: (tree, build)}; ways: the names of those that are measured, None: all. keep(key, {when: value}) is called for each pair
+    of the means of two turns. Each round starts both anew: which streams share a thread is settled at the start, and differs from one to the
+    next."""
+    for number in range(rounds):
+        held = {}
+        try:
+            for when in list(builds)[::-1] if number % 2 else list(builds):
+                held[when] = Held(*builds[when])
+            one_round(held, list(held), ways, keep)
+        finally:
+            for one in held.values():
+                one.close()
+        print(f"pairs: round {number + 1} of {rounds} done", flush=True)
 
 
-def one_round(held, order, keep):
+def one_round(held, order, ways, keep):
     """Of each figure four turns, A B B A: what runs second, or later, is not of one build more than of the other."""
-    for way in held[order[0]].ways:
+    for way in ways or held[order[0]].ways:
         for name in FIGURES:
             turns = [(when, held[when].figure(way, name)) for when in [*order, *reversed(order)]]
             for figure in turns[0][1]:
